@@ -40,15 +40,16 @@ interface Parts {
   readonly statusText?: string
   readonly headers?: HeadersInit
   readonly body?: BodyInit | null
+  readonly bodyUsed?: boolean
 }
 
 /** An answer to a request, with the message's id: it is made of another one, of what was kept of one, or of nothing. */
 export function answerOf(
   id: string,
   state: StoredState | undefined,
-  { status, statusText = '', headers, body }: Parts = { status: 202 },
+  { status, statusText = '', headers, body, bodyUsed }: Parts = { status: 202 },
 ): Response {
-  return new Response([204, 205, 304].includes(status) ? null : body, {
+  return new Response(bodyUsed || [204, 205, 304].includes(status) ? null : body, {
     // Servers answer with others as well, of which no response can be made.
     status: status >= 200 && status <= 599 ? status : 502,
     statusText,

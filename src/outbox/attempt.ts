@@ -2,7 +2,7 @@ import { abortError, abortReason, onceAborted, throwIfAborted } from '../aborts.
 import { MAX_TIMEOUT_MS } from '../clock.ts'
 import { errorText } from '../errors.ts'
 import type { Message } from '../core/lean/index.ts'
-import { keep } from './kept.ts'
+import { copyOf, keep } from './kept.ts'
 import { asAttempt } from './mark.ts'
 import { asGiven } from './places.ts'
 import type { OutboxRules } from './options.ts'
@@ -114,14 +114,14 @@ async function decide(
   message: Message<OutboxPayload>,
 ): Promise<readonly [outcome: Outcome, why?: string]> {
   // It may read it.
-  const copy = policy === defaultOutcome || response?.bodyUsed ? response : response?.clone()
+  const copy = policy === defaultOutcome ? response : response && copyOf(response)
   try {
     const outcome = await policy(copy, request, message)
     if (OUTCOMES.includes(outcome)) return [outcome]
     return ['park', `outcome answered ${errorText(outcome)}, none of ${OUTCOMES.join(', ')}`]
   } catch (error) {
     // Because of the policy, or because the body broke off?
-    await response?.clone().arrayBuffer()
+    if (!response?.bodyUsed) await response?.clone().arrayBuffer()
     return ['park', threw(error)]
   } finally {
     if (copy !== response) copy?.body?.cancel().catch(() => undefined)

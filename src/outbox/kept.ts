@@ -10,6 +10,11 @@ const NOT_KEPT = /^(set-cookie|content-encoding|content-length|transfer-encoding
 /** Headers that say the most, where there is no room for all. */
 const FIRST = /^(content-type|etag|location|retry-after)$/
 
+/** A copy of a response. Of what `fetch` of somebody else's has read there is none. */
+export function copyOf(response: Response): Response {
+  return response.bodyUsed ? response : response.clone()
+}
+
 /**
  * What is kept of an answer: status, headers and the first bytes of its body, which stays readable. Rejects where the body
  * breaks off before. With a clock it has what has come by then, or in a while.

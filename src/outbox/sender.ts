@@ -5,7 +5,7 @@ import { type StoredState, answerOf, serversAnswer } from './answer.ts'
 import { NO_ANSWER, attempt } from './attempt.ts'
 import type { Events } from './events.ts'
 import { type Family, WAITS } from './family.ts'
-import { MOST_OF_DATA, MOST_OF_RESULT, bounded, keep, letGo } from './kept.ts'
+import { MOST_OF_DATA, MOST_OF_RESULT, bounded, copyOf, keep, letGo } from './kept.ts'
 import { has } from './lanes.ts'
 import type { OutboxRules } from './options.ts'
 import type { End } from './owned.ts'
@@ -287,7 +287,7 @@ export function senderOf(means: Means): Sender {
       // What was sent may have no body any more.
       const request = unpack(storedRequest(message.payload), id)
       const ours = request.headers.get(IDEMPOTENCY_KEY)
-      const edited = await onParked(request, response.clone(), asGiven(message))
+      const edited = await onParked(request, copyOf(response), asGiven(message))
       if (!edited) return false
       if (edited.headers.get(IDEMPOTENCY_KEY) === ours) edited.headers.delete(IDEMPOTENCY_KEY)
       packed = await pack('onParked', edited, { replace: true }, rules, false)
@@ -328,7 +328,7 @@ export function senderOf(means: Means): Sender {
     waiters = waiters.filter((waiter) => means.waiters.all.has(waiter))
     for (const waiter of waiters) {
       // A copy that nobody reads would hold up who reads the other one.
-      const own = waiter === waiters.at(-1) ? response : response?.clone()
+      const own = waiter === waiters.at(-1) ? response : response && copyOf(response)
       if (own === undefined || !isLast) waiter.answerLater(state)
       else waiter.answer(state === 'accepted' ? own : serversAnswer(waiter.id, state, own))
     }

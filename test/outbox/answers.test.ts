@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { MemoryAdapter } from '../../adapters/memory.ts'
-import { QuaysideError, Queue } from '../../src/index.ts'
-import { Outbox, type OutboxPayload } from '../../src/outbox/index.ts'
+import { type Page, QuaysideError, Queue } from '../../src/index.ts'
+import { Outbox, type OutboxOptions, type OutboxPayload } from '../../src/outbox/index.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { expectCode, isPending } from '../support/set-up.ts'
 import { SpyStorage } from '../support/spy-storage.ts'
@@ -79,6 +79,63 @@ describe('response', () => {
       expect((await outbox.response(id))!.status).toBe(status)
     },
   )
+
+  describe('that the app’s own fetch has read to its end', () => {
+    const read: OutboxOptions['fetch'] = async (request, init) => {
+      const response = await fetch(request, init)
+      await response.text()
+      return response
+    }
+
+    test.each([
+      [401, 'held'],
+      [422, 'parked'],
+    ])('comes to who waits for it all the same, without its body (%i)', async (status, state) => {
+      const { origin } = await serve(statuses(status))
+      const { outbox } = setUpOutbox({ fetch: read })
+      const response = await outbox.fetch(origin, post('1'))
+      expect([response.status, stateOf(response), await response.text()]).toEqual([status, state, ''])
+    })
+
+    test('comes to who waits for what could not be stored', async () => {
+      const { origin } = await serve(statuses(503))
+      const { outbox } = setUpOutbox({ fetch: read, maxBodyBytes: 1 })
+      const response = await outbox.fetch(origin, post('too long'))
+      expect([response.status, stateOf(response)]).toEqual([503, 'unstored'])
+    })
+
+    test('is shown to onParked', async () => {
+      const { origin, arrived } = await serve((response, { path }) =>
+        response.writeHead(path === '/mended' ? 201 : 422).end(),
+      )
+      const { outbox } = setUpOutbox({
+        fetch: read,
+        onParked: (_, { status }) => new Request(`${origin}/mended`, post(`${status}`)),
+      })
+      await outbox.store(origin, post('1'))
+      await outbox.drain()
+      expect(arrived.map(({ path, body }) => [path, body.toString()])).toEqual([
+        ['/', '1'],
+        ['/mended', '422'],
+      ])
+    })
+
+    test('parks its request where a policy wants to read it, and has nothing sent again', async () => {
+      const { origin, arrived } = await serve(statuses(201))
+      const { outbox } = setUpOutbox({
+        fetch: read,
+        outcome: async (response) => ((await response?.text()) === 'ok' ? 'accepted' : 'retry'),
+      })
+      await outbox.store(origin, post('1'))
+      await outbox.drain()
+      await outbox.drain()
+      const { messages } = await outbox.list()
+      expect(messages).toMatchObject([
+        { state: 'parked', parked: { reason: expect.stringContaining('outcome threw') } },
+      ])
+      expect(arrived.length).toBe(1)
+    })
+  })
 
   test.each(['QUOTA_EXCEEDED', 'TOO_LARGE'] as const)(
     'that cannot be kept (%s) has nothing sent again',
