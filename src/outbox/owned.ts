@@ -69,27 +69,39 @@ export async function unsettled(
   prefix: string | undefined,
   key?: string,
 ): Promise<readonly ListedMessage<OutboxPayload>[]> {
-  const stuck = new Set<string>()
-  const stuckKeys = new Set<string>()
-  const goes = ({ id, state, lane, key: own, headers, lastError }: ListedMessage<OutboxPayload>): boolean => {
-    const place = own === undefined ? undefined : `${lane} ${own}`
-    const after = headers[AFTER]
-    const isBehind =
-      (place && stuckKeys.has(place)) || (after && stuck.has(queueId(after, headers[OWNER] ?? '')))
-    if (state === 'leased' || (state !== 'parked' && !isBehind)) return true
-    stuck.add(id)
+  type One = ListedMessage<OutboxPayload>
+  const left = new Set<One>()
+  for await (const page of owned(queue, prefix)) for (const one of page) left.add(one)
+  const stuck = [...left].filter(({ state }) => state === 'parked')
+  /** Those that may have to wait, by what for: an id, or a key. */
+  const behind = new Map<string, One[]>()
+  const wait = (name: string, one: One): void => {
+    const others = behind.get(name)
+    if (others === undefined) behind.set(name, [one])
+    else others.push(one)
+  }
+  const idName = (id: string): string => `id ${id}`
+  const keyName = ({ lane, key: own }: One): string | undefined =>
+    own === undefined ? undefined : `key ${lane} ${own}`
+  for (const one of left) {
+    if (one.state === 'leased') continue
+    const { [AFTER]: after, [OWNER]: owner = '' } = one.headers
+    const name = keyName(one)
+    if (after) wait(idName(queueId(after, owner)), one)
+    if (name) wait(name, one)
+  }
+  // It grows meanwhile: a child may be listed before its parent.
+  for (const one of stuck) {
+    left.delete(one)
     // What was not tried yet may be behind others itself.
-    if (place && (state === 'parked' || lastError !== undefined)) stuckKeys.add(place)
-    return false
+    const stopsKey = one.state === 'parked' || one.lastError !== undefined
+    for (const name of [idName(one.id), stopsKey ? keyName(one) : undefined]) {
+      if (name === undefined) continue
+      for (const other of behind.get(name) ?? []) if (left.has(other)) stuck.push(other)
+      behind.delete(name)
+    }
   }
-  let left: ListedMessage<OutboxPayload>[] = []
-  for await (const page of owned(queue, prefix)) left.push(...page)
-  // A child may be listed before its parent.
-  for (let count = -1; count !== left.length;) {
-    count = left.length
-    left = left.filter(goes)
-  }
-  return left.filter((one) => key === undefined || one.key === key)
+  return [...left].filter((one) => key === undefined || one.key === key)
 }
 
 /** So many messages of its own it stores at a time. */

@@ -393,6 +393,43 @@ describe('settled', () => {
     await outbox.settled({ key: 'grandchild' })
   })
 
+  test('looks once at each request of a chain that is listed from its end on', async () => {
+    const clock = new ManualClock()
+    const storage = new SpyStorage(new MemoryAdapter({ clock }))
+    const queue = new Queue<OutboxPayload>('outbox', { storage, clock })
+    const outbox = new Outbox(queue, { clock })
+    const { origin } = await serve(statuses(422))
+    for (let i = 0; i < 50; i++)
+      await outbox.store(origin, { id: `${i}`, after: `${i + 1}`, delayMs: 60_000 })
+    await outbox.store(origin, { id: '50' })
+    await outbox.drain()
+    let looks = 0
+    const get = (headers: object, name: string): unknown => {
+      if (name === 'quayside-after') looks++
+      return Reflect.get(headers, name)
+    }
+    storage.after = ({ verb }, page) => {
+      if (verb !== 'list') return page
+      const { messages, ...rest } = page as Page
+      const watched = messages.map((one) => ({ ...one, headers: new Proxy(one.headers ?? {}, { get }) }))
+      return { ...rest, messages: watched }
+    }
+    expect(await outbox.due()).toBe(0)
+    expect(looks).toBe(51)
+    await queue.close()
+  })
+
+  test('tells keys from requests that have none', async () => {
+    const { origin } = await serve(statuses(422))
+    const { outbox, queue } = setUpOutbox()
+    await outbox.store(origin, post('1'))
+    await outbox.drain()
+    outbox.pause()
+    await outbox.store(origin, { ...post('2'), key: 'undefined' })
+    expect(await outbox.due()).toBe(1)
+    expect((await queue.stats()).messages).toBe(2)
+  })
+
   test('does not wait for what is parked, nor for what is blocked by that; may be given up', async () => {
     const { origin } = await serve(statuses(422))
     const { outbox } = setUpOutbox()
