@@ -293,7 +293,13 @@ export class Desk<T> implements GroupDesk {
   }
 
   /** A lease was extended by hand. Where that was for less than it had, it must be extended sooner, if it is one in hand. */
-  extended(lease: Lease | undefined, receipt: string, until: number, leaseMs: number): void {
+  extended(
+    lease: Lease | undefined,
+    receipt: string,
+    renewed: string | undefined,
+    until: number,
+    leaseMs: number,
+  ): void {
     this.reorder()
     const at = until - leaseMs / 2
     if (lease !== undefined) {
@@ -303,6 +309,7 @@ export class Desk<T> implements GroupDesk {
     }
     for (const hand of this.#hands) {
       if (lease === undefined ? hand.lease.receipt !== receipt : hand.lease !== lease) continue
+      hand.lease.receipt = renewed ?? hand.lease.receipt
       hand.lease.until = until
       this.#renewBy(at)
     }

@@ -116,7 +116,7 @@ export class Reader<T> {
     const { kind } = settlement
     if (kind === 'extend') {
       const { leaseMs } = settlement
-      this.desk.extended(lease, settlement.receipt, this.context.now() + leaseMs, leaseMs)
+      this.desk.extended(lease, settlement.receipt, receipt, this.context.now() + leaseMs, leaseMs)
     } else {
       if (kind !== 'park') this.context.activity?.count(kind === 'ack' ? 'acked' : 'failed', 1)
       lease?.onEnd?.(settlement)

@@ -542,6 +542,25 @@ describe('the lease', () => {
     await running
   })
 
+  test('where an extension by the receipt makes a new one, it goes on with that', async () => {
+    const { storage, clock, queue, producer } = setUp<string>()
+    const consumer = queue.createConsumer('default', { leaseMs: 1000 })
+    const stop = stopper()
+    renewReceipts(storage)
+    const { handler, started, contexts, jobs } = manualHandler<string>()
+    const running = consumer.run(handler, { signal: stop.signal })
+    await producer.send('x')
+    await settle()
+    await consumer.extend(started[0]!.receipt, 1000)
+    await clock.advance(5000)
+    expect(contexts[0]!.signal.aborted).toBe(false)
+    jobs[0]!.resolve(0)
+    await settle()
+    expect((await queue.stats()).groups['default']).toMatchObject({ acked: 1, leased: 0 })
+    stop.abort()
+    await running
+  })
+
   test('where a renewal makes a new receipt, the ack comes with the new one', async () => {
     const { storage, clock, queue, producer } = setUp<string>()
     const consumer = queue.createConsumer('default', { leaseMs: 1000 })
