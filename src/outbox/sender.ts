@@ -254,8 +254,9 @@ export function senderOf(means: Means): Sender {
       })
     } finally {
       clock.clearTimeout(timer)
+      // Also where that cannot be stored: it is what the server said.
+      give()
     }
-    give()
     tell(message, 'accepted', response)
     await family.ended(message.id).catch(events.fail)
   }

@@ -161,6 +161,22 @@ describe('response', () => {
     },
   )
 
+  test('comes to who waits for it though what became of the request cannot be stored', async () => {
+    const { origin } = await serve(statuses(201))
+    const clock = new ManualClock()
+    const storage = new SpyStorage(new MemoryAdapter({ clock }))
+    storage.before = ({ args }) => {
+      if (JSON.stringify(args).includes('"ack"')) throw new QuaysideError('QUOTA_EXCEEDED', 'no room')
+    }
+    const queue = new Queue<OutboxPayload>('outbox', { storage, clock })
+    const outbox = new Outbox(queue, { clock })
+    let status: number | undefined
+    void outbox.fetch(origin, post('1')).then((response) => (status = response.status))
+    await expect.poll(() => status).toBe(201)
+    expect((await queue.stats()).messages).toBe(1)
+    await queue.close()
+  })
+
   test('that waited in vain, or was given up', async () => {
     const { outbox, clock } = setUpOutbox()
     const { id } = await outbox.store('http://127.0.0.1:9', post('x'))
