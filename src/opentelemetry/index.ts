@@ -19,7 +19,6 @@ import { Metrics } from './metrics.ts'
 
 export type { OpenTelemetryApi } from './api.ts'
 
-
 /** By what the package is known. */
 const PARTS: Readonly<Record<keyof OpenTelemetryApi, Check>> = {
   trace: mustHave('getTracer'),
@@ -74,7 +73,8 @@ const SCOPE = 'quayside'
  */
 export function openTelemetry(api: OpenTelemetryApi): Instrumentation {
   checkObject('openTelemetry', 'api, the package @opentelemetry/api,', api)
-  for (const [name, check] of Object.entries(PARTS)) check('openTelemetry', `api.${name}`, api[name as keyof OpenTelemetryApi])
+  for (const [name, check] of Object.entries(PARTS))
+    check('openTelemetry', `api.${name}`, api[name as keyof OpenTelemetryApi])
   const { context, propagation, trace, ROOT_CONTEXT, SpanKind, SpanStatusCode } = api
   let metrics: Metrics | undefined
 
