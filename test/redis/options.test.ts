@@ -1,4 +1,5 @@
 // What the options of clients change of replies, keys, routes and connections, and that queues do not notice.
+import { runInNewContext } from 'node:vm'
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import { Cluster as ValkeyCluster, Redis as Valkey } from 'iovalkey'
 import { createClient, createClientPool, createCluster, createSentinel } from 'redis'
@@ -32,6 +33,13 @@ async function expectUse(client: RedisClient): Promise<void> {
 const TYPES = { 0x3a: String, 0x2a: Set, 0x2b: Buffer, 0x5f: String, 0x3d: Buffer, 0x24: String } as never
 
 const redis = onRedis({ fresh: false })
+
+const ForeignArray = runInNewContext('Uint8Array') as typeof Uint8Array
+
+function foreign(reply: unknown): unknown {
+  if (Array.isArray(reply)) return reply.map(foreign)
+  return reply instanceof Uint8Array ? ForeignArray.from(reply) : reply
+}
 
 /** What nobody expects to matter. */
 function rest<T>(options: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
@@ -83,6 +91,13 @@ describe.each(['ioredis', 'iovalkey'] as const)('%s', (name) => {
       await expectUse(client)
     })
   }
+
+  test('works with bytes of another realm, as in the jsdom of Jest', async (context) => {
+    const client = make(context, {})
+    const call = client.callBuffer.bind(client)
+    client.callBuffer = async (...args) => foreign(await call(...args)) as Buffer
+    await exercise(client, crypto.randomUUID())
+  })
 
   test('a keyPrefix is in front of all keys', async (context) => {
     const adapter = new RedisAdapter(make(context, { keyPrefix: `${name}:` }))
