@@ -475,7 +475,12 @@ export class Model {
         this.#fail(group, 1, 1)
         this.#die(group, message, standing, 'expired', { text: reason })
         if (group.parksNext) this.#stop(group, message, false)
-      } else this.#park(standing, { reason, data, at: now })
+        return
+      }
+      // Whether it has expired in the very ms that it expires in is open.
+      const mayDie = standing.versions.some(({ expires }) => expires! <= now)
+      this.#fail(group, 0, mayDie ? 1 : 0)
+      this.#park(standing, { reason, data, at: now })
       return
     }
     const due = now + settlement.delayMs
@@ -500,17 +505,18 @@ export class Model {
       return
     }
     const counts = settlement.counts !== false
-    this.#fail(group, counts ? 1 : 0, 1)
     const error = { text: settlement.error }
     const { expires } = standing.versions[0]!
+    const dies = expires !== undefined && expires < due && standing.expiry === 'normal'
+    const mayDie = standing.versions.some((one) => one.expires! <= due)
+    this.#fail(group, counts || dies ? 1 : 0, counts || mayDie ? 1 : 0)
     // Whether an attempt that is given back counts in a dead letter is open.
     if (!counts) standing.attempts = standing.attempts.flatMap((attempt) => [attempt - 1, attempt])
-    if (expires !== undefined && expires < due && standing.expiry === 'normal') {
+    if (dies) {
       this.#die(group, message, standing, 'expired', error)
       if (group.parksNext) this.#stop(group, message, false)
       return
     }
-    const mayDie = expires !== undefined && expires <= due
     Object.assign(standing, {
       state: 'waiting',
       attempts: counts || mayDie ? standing.attempts : standing.attempts.filter((_, i) => i % 2 === 0),

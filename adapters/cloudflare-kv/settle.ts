@@ -120,14 +120,14 @@ function apply(change: Change, { settlement, receipt, segment, count }: Good): v
     return
   }
   const counts = settlement.counts !== false
-  if (counts) ledger.count(group.name, 'failed', 1)
+  const dies = row.expires !== undefined && row.expires <= at
+  if (counts || dies) ledger.count(group.name, 'failed', 1)
   const tried: Row = {
     ...row,
     attempts: row.attempts + (counts ? count : count - 1),
     error: settlement.error,
   }
-  if (row.expires !== undefined && row.expires <= at)
-    change.bury(deadRow(change, tried, 'expired'), undefined)
+  if (dies) change.bury(deadRow(change, tried, 'expired'), undefined)
   else change.retry({ row: tried, at })
 }
 

@@ -78,16 +78,19 @@ export const stats: Section = {
       async run(t) {
         const q = await t.open()
         await q.claim()
-        await q.send({ body: 'leased', expiresInMs: t.s(10) }, { body: 'retried', expiresInMs: t.s(10) })
-        const [, retried] = await q.takes(['leased', 'retried'], 'at first', { leaseMs: t.s(5) })
+        const bodies = ['leased', 'retried', 'given back']
+        await q.send(...bodies.map((body) => ({ body, expiresInMs: t.s(10) })))
+        const [, retried, back] = await q.takes(bodies, 'at first', { leaseMs: t.s(5) })
         await q.retry(retried!, { delayMs: t.s(5) })
+        // It dies of that.
+        await q.retry(back!, { delayMs: t.s(20), counts: false })
         await q.send(
           { body: 'never', expiresInMs: t.s(10) },
           { body: 'delayed', delayMs: t.s(5), expiresInMs: t.s(10) },
         )
         await t.advance(t.s(10))
         await q.takes([], 'of what has expired')
-        await q.count({ dead: 4, failed: 2 }, 'after all have expired')
+        await q.count({ dead: 5, failed: 3 }, 'after all have expired')
       },
     },
     {
