@@ -1,5 +1,6 @@
 import {
   closeSync,
+  constants,
   fchmodSync,
   fchownSync,
   fstatSync,
@@ -9,6 +10,9 @@ import {
   statSync,
   writeSync,
 } from 'node:fs'
+
+/** As SQLite opens what it has beside a database: what lies there may be a link of somebody else, to any file. */
+const NO_LINK = constants.O_NOFOLLOW
 
 /** Each who writes puts so much at the end of it before it is cut off, in bytes. */
 const MOST_BYTES = 65_536
@@ -60,7 +64,7 @@ export class BellFile {
   put(line: string, from: number): void {
     try {
       this.open()
-      this.#end ??= openSync(this.path, 'a')
+      this.#end ??= openSync(this.path, constants.O_WRONLY | constants.O_APPEND | NO_LINK)
       if (this.#bytesPut > MOST_BYTES || this.length < from) {
         ftruncateSync(this.open(), from)
         this.#bytesPut = 0
@@ -88,7 +92,7 @@ export class BellFile {
       this.#file = openSync(this.path, 'wx+', 0o600)
       share(this.#file, this.#database)
     } catch {
-      this.#file = openSync(this.path, 'r+')
+      this.#file = openSync(this.path, constants.O_RDWR | NO_LINK)
     }
     return this.#file
   }

@@ -1,7 +1,7 @@
 // Several processes and threads on one file: leases and limits are exact, and who waits is woken.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -198,4 +198,19 @@ test('whoever may use a file may use what lies beside it', async () => {
   await openQueue(file, 'orders').createProducer().send(1)
   for (const part of ['', '-wal', '-shm', '-bell'])
     expect(statSync(file + part).mode & 0o777, part).toBe(0o662)
+})
+
+test('a link in place of the bell leads nowhere', async () => {
+  const file = temporary()
+  const foreign = `${file}-foreign`
+  writeFileSync(foreign, 'precious')
+  symlinkSync(foreign, `${file}-bell`)
+  const queue = openQueue(file, 'orders')
+  await queue.createProducer().send(1)
+  expect((await queue.createConsumer().receive())?.payload).toBe(1)
+  // Without a timer that rings later.
+  const bell = new Bell(new BellFile(file, true))
+  bell.ring(1, true, { finished: 'many' })
+  bell.close()
+  expect(readFileSync(foreign, 'utf8')).toBe('precious')
 })
