@@ -108,8 +108,9 @@ export class PostgresAdapter extends ByteAdapter {
   async #placed(pool: PostgresPool, transaction: object): Promise<string | undefined> {
     if (this.#place === undefined) {
       if (isOf(pool, transaction)) {
-        this.#isReady ||= await hasTables(transaction as PostgresTransaction, this.#names)
-        if (this.#isReady) return undefined
+        const isReady = this.#isReady || (await hasTables(transaction as PostgresTransaction, this.#names))
+        this.#isReady = isReady === true
+        if (isReady !== false) return undefined
       }
       const place = told(() => ensureSchema(this.#database, this.#names))
       place.catch(() => (this.#place = undefined))

@@ -35,14 +35,20 @@ export async function putInbox(
   if (rows.length === 0) throw refused(TRIED, 'this client is of another database than the queue')
 }
 
-/** Whether our tables are in the database of a transaction; it goes on whatever the answer. */
-export async function hasTables(transaction: PostgresTransaction, { place }: Names): Promise<boolean> {
+/**
+ * Whether our tables are in the database of a transaction; it goes on whatever the answer. `undefined`: it has failed, which the next
+ * statement will tell.
+ */
+export async function hasTables(
+  transaction: PostgresTransaction,
+  { place }: Names,
+): Promise<boolean | undefined> {
   try {
     // A row or none: what a program makes of values is its own.
     const { rows } = await transaction.query(`SELECT 1 WHERE to_regclass(${textLiteral(place)}) IS NOT NULL`)
     return rows.length > 0
-  } catch {
-    return false
+  } catch (error) {
+    return isAborted(error) ? undefined : false
   }
 }
 

@@ -170,6 +170,27 @@ test('a program that makes values of its own of what the server sends needs no s
   expect((await queue.createConsumer().receive())?.payload).toBe(1)
 })
 
+test('a transaction that has failed is told of as such, where the client does not say so and the pool has no other', async () => {
+  const { options } = await database()
+  const pool = new Pool({ ...options, max: 1 })
+  onTestFinished(() => pool.end())
+  const storage = new PostgresAdapter(pool, { timeoutMs: 1000 })
+  await using queue = new Queue<number>('orders', { storage })
+  const client = await pool.connect()
+  // As those of pg 8.11.
+  Object.assign(client, { getTransactionStatus: undefined })
+  try {
+    await client.query('BEGIN')
+    await client.query('SELECT 1 / 0').catch(() => undefined)
+    await expectCode(queue.createProducer().within(client).send(1), 'INVALID_ARGUMENT', 'has failed')
+    await client.query('ROLLBACK')
+  } finally {
+    client.release()
+  }
+  // It was no answer to whether the tables are there.
+  expect((await queue.stats()).messages).toBe(0)
+})
+
 test('a program that only sends in its transactions has one statement of ours in each', async () => {
   const pool = await database()
   await using other = new Queue<number>('orders', { storage: new PostgresAdapter(pool) })
