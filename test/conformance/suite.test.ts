@@ -34,7 +34,7 @@ test('a delivery that is parked or given back in the very ms that it expires in 
     { verb: 'append', view: 0, messages },
     claim,
     { verb: 'advance', ms: 50 },
-    { verb: 'settle', view: 0, settlements },
+    { verb: 'settle', view: 0, group: undefined, settlements },
     { verb: 'append', view: 0, messages: [{}] },
   ] as const
   await expect(runHistory(factory(), steps)).resolves.toBeUndefined()

@@ -94,8 +94,8 @@ describe.each(['ioredis', 'iovalkey'] as const)('%s', (name) => {
 
   test('works with bytes of another realm, as in the jsdom of Jest', async (context) => {
     const client = make(context, {})
-    const call = client.callBuffer.bind(client)
-    client.callBuffer = async (...args) => foreign(await call(...args)) as Buffer
+    const call = client.callBuffer.bind(client) as (...args: string[]) => Promise<unknown>
+    Object.assign(client, { callBuffer: async (...args: string[]) => foreign(await call(...args)) })
     await exercise(client, crypto.randomUUID())
   })
 
