@@ -141,9 +141,10 @@ export class Log {
       last: this.#next - 1,
       waste: this.#waste,
     }
-    await this.#items.write(positionKey(this.#items, this.#owner.run, position.turn), position)
+    const key = positionKey(this.#items, this.#owner.run, position.turn)
+    await this.#items.write(key, position)
     this.#position = position
-    await this.#owner.confirm()
+    await this.#owner.confirm(() => this.#items.remove(key))
   }
 
   /** Rows of the oldest commits to be written again. */

@@ -175,6 +175,34 @@ test('what is cleared while it is open is told of once, begins anew, and leaves 
   expect(messages.map(({ payload }) => payload)).toEqual([3])
 })
 
+test('what is cleared while it cleans up leaves nothing behind either', async () => {
+  const items = new ItemStorage()
+  const queue = new Queue<number>('orders', { storage: new KeyValueAdapter(items) })
+  const producer = queue.createProducer()
+  await producer.send(0)
+  const before = new Set(items.items.keys())
+  const set = items.setItem.bind(items)
+  let cleared = false
+  items.setItem = (key, text) => {
+    // Where it says from where on to read.
+    if (!cleared && /\.[01]$/.test(key)) {
+      cleared = true
+      items.items.clear()
+    }
+    return set(key, text)
+  }
+  const consumer = queue.createConsumer()
+  while (!cleared) {
+    await producer.send(1)
+    await (await consumer.receive())?.ack()
+  }
+  await queue.close()
+  const runs = [...before].map((key) => key.split('.')[1])
+  expect(
+    [...items.items.keys()].filter((key) => /\.\d+$/.test(key) && runs.includes(key.split('.')[1])),
+  ).toEqual([])
+})
+
 test('items of others under its name are told of with what to remove', async () => {
   const items = new ItemStorage()
   await items.setItem('quayside', 'mine')

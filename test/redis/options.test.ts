@@ -96,7 +96,7 @@ describe.each(['ioredis', 'iovalkey'] as const)('%s', (name) => {
     const client = make(context, {})
     const call = client.callBuffer.bind(client) as (...args: string[]) => Promise<unknown>
     Object.assign(client, { callBuffer: async (...args: string[]) => foreign(await call(...args)) })
-    await exercise(client, crypto.randomUUID())
+    await expect(exercise(client, crypto.randomUUID())).resolves.toBeUndefined()
   })
 
   test('a keyPrefix is in front of all keys', async (context) => {
