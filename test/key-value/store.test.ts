@@ -182,17 +182,17 @@ test('what is cleared while it cleans up leaves nothing behind either', async ()
   await producer.send(0)
   const before = new Set(items.items.keys())
   const set = items.setItem.bind(items)
-  let cleared = false
+  const state = { cleared: false }
   items.setItem = (key, text) => {
     // Where it says from where on to read.
-    if (!cleared && /\.[01]$/.test(key)) {
-      cleared = true
+    if (!state.cleared && /\.[01]$/.test(key)) {
+      state.cleared = true
       items.items.clear()
     }
     return set(key, text)
   }
   const consumer = queue.createConsumer()
-  while (!cleared) {
+  while (!state.cleared) {
     await producer.send(1)
     await (await consumer.receive())?.ack()
   }
