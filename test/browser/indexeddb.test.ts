@@ -1019,3 +1019,40 @@ describe('several contexts', () => {
     expect(found[1]).toBe(found[0])
   })
 })
+
+test('a list reads where messages stand many at once, and tells what each of them is', async () => {
+  const tab = await fixture.open(await fixture.browser())
+  const found = await tab.evaluate(async () => {
+    const { Queue, IndexedDBAdapter } = quayside
+    const queue = new Queue<number>('q', { storage: new IndexedDBAdapter() })
+    const consumer = queue.createConsumer('default', { retry: { maxAttempts: 2 } })
+    const all = Array.from({ length: 600 }, (_, i) => i)
+    await queue.createProducer().sendBatch(all.map((i) => ({ payload: i, id: `m${i}` })))
+    // Of the first 300: done, dead, parked, delayed, leased, in turn.
+    for (const message of await consumer.receiveBatch(300)) {
+      const kind = message.payload % 5
+      if (kind === 0) await message.ack()
+      else if (kind === 1) await message.reject({ reason: 'no' })
+      else if (kind === 2) await message.park({ reason: 'ask' })
+      else if (kind === 3) await message.nack({ delayMs: 3_600_000 })
+    }
+    const { get } = IDBObjectStore.prototype
+    let gets = 0
+    IDBObjectStore.prototype.get = function (...args) {
+      gets++
+      return get.apply(this, args)
+    }
+    const states: string[] = []
+    let cursor: string | undefined
+    do {
+      const page = await queue.list({ bodies: false, limit: 1000, cursor })
+      for (const { id, state } of page.messages) states[Number(id.slice(1))] = state
+      cursor = page.cursor
+    } while (cursor !== undefined)
+    return { gets, states }
+  })
+  const kinds = [undefined, undefined, 'parked', 'delayed', 'leased']
+  expect(found.states).toHaveLength(600)
+  for (let i = 0; i < 600; i++) expect(found.states[i] ?? undefined).toBe(i < 300 ? kinds[i % 5] : 'ready')
+  expect(found.gets).toBeLessThan(20)
+})

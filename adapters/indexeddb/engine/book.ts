@@ -420,6 +420,18 @@ export class Book extends Table {
     return this.get(['p', g, n])
   }
 
+  /** Reads at once where messages that follow one another are in a group. */
+  async loadPlaces({ g }: Group, list: readonly Message[]): Promise<void> {
+    const [first, last] = [list[0], list.at(-1)]
+    if (first === undefined || first === last) return
+    const range = IDBKeyRange.bound(['p', g, first.n], ['p', g, last!.n])
+    const found = await this.range<Place>(range, list.length)
+    // Between them there may be dead letters.
+    const end = found.length < list.length ? Infinity : found.at(-1)!.n
+    const known = new Map(found.map((place) => [place.n, place]))
+    for (const { n } of list) if (n <= end) this.bringRow(['p', g, n], known.get(n))
+  }
+
   /** Where a message is in a group that has passed it, or buried it before, unless it is leased. */
   async standing(group: Group, { n, lane = '', key }: Message): Promise<Place | undefined> {
     const own = await this.place(group, n)

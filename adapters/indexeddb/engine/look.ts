@@ -104,7 +104,11 @@ async function* walk(
   const parts: [isWanted: boolean, read: (after: readonly number[]) => Promise<Listable[]>][] = [
     [
       has('ready', 'leased', 'delayed', 'blocked', 'parked'),
-      ([after = 0]) => messages.range(IDBKeyRange.lowerBound(after, true), count),
+      async ([after = 0]) => {
+        const some = await messages.range(IDBKeyRange.lowerBound(after, true), count)
+        if (group !== undefined) await book.loadPlaces(group, some)
+        return some
+      },
     ],
     [
       has('delayed', 'ready'),
