@@ -12,6 +12,7 @@ import { type OutboxPayload, storedRequest } from './request.ts'
 import { preflightReasons } from './preflight.ts'
 import { retryAfterMs } from './retry-after.ts'
 import { send } from './send.ts'
+import { onEvents } from './triggers.ts'
 import type { Verdict } from './verdict.ts'
 
 /** How the reason of an attempt begins that got no answer. By it such messages are found when the network is back. */
@@ -26,6 +27,8 @@ export interface Around {
   /** Rejects where it may not go any more. */
   readonly mayGo?: (() => Promise<void>) | undefined
   readonly progress?: ((sent: number, total: number) => void) | undefined
+  /** It is sent again if this attempt gets no answer. */
+  readonly isKept?: boolean | undefined
 }
 
 /** Sends a request once. Never rejects: no answer is an outcome too. */
@@ -34,7 +37,7 @@ export async function attempt(
   message: Message<OutboxPayload>,
   rules: OutboxRules,
   signal: AbortSignal,
-  { parent, mayGo, progress }: Around = {},
+  { parent, mayGo, progress, isKept }: Around = {},
 ): Promise<Verdict> {
   const { before, timeoutMs, clock } = rules
   message = asGiven(message)
@@ -51,6 +54,9 @@ export async function attempt(
   })
   const controller = new AbortController()
   const unhook = onceAborted(signal, () => controller.abort(abortReason(signal)))
+  // Nobody hears of its answer there, and Firefox sends on what began while the page was being left: whoever has it next would too.
+  const left = (): void => controller.abort(abortError('the page was left', 'AbortError'))
+  const unleave = onEvents(isKept ? ['pagehide'] : [], left)
   const ms = Math.min(timeoutMs + Math.floor((body?.length ?? 0) / 20_000) * 1000, MAX_TIMEOUT_MS)
   const late = (): void => controller.abort(abortError(`not within ${ms} ms`, 'TimeoutError'))
   // Aborted, because Firefox keeps the connection of what was copied, whoever cancels it.
@@ -103,6 +109,7 @@ export async function attempt(
   } finally {
     stop()
     unhook()
+    unleave()
   }
 }
 

@@ -64,6 +64,8 @@ export class Events {
   readonly #listeners: Set<Listener> = new Set()
   /** While somebody listens. */
   #channel: BroadcastChannel | undefined
+  /** For what is told in one turn while nobody does: to open one costs a browser some ms. */
+  #brief: BroadcastChannel | undefined
   #elsewhere: Elsewhere | undefined
 
   constructor(queue: Queue<OutboxPayload>, clock: Clock) {
@@ -103,9 +105,17 @@ export class Events {
   emit(event: OutboxEvent): void {
     this.#hear(event)
     if (!ENDS.includes(event.type)) return
-    const channel = this.#channel ?? this.#open()
+    const channel = this.#channel ?? this.#brief ?? this.#openBriefly()
     channel?.postMessage(event)
-    if (channel !== this.#channel) channel?.close()
+  }
+
+  #openBriefly(): BroadcastChannel | undefined {
+    const channel = (this.#brief = this.#open())
+    soon(() => {
+      this.#brief = undefined
+      channel?.close()
+    })
+    return channel
   }
 
   /** Reports what failed while nobody waited. */

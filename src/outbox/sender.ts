@@ -165,6 +165,7 @@ export function senderOf(means: Means): Sender {
         if (!(await session.isStill(owner))) throw new Error('somebody else has logged in')
       },
       progress: (sent, total) => events.emit({ type: 'progress', id, sent, total }),
+      isKept: true,
     })
     if (verdict.response === undefined) {
       // Before it is given back, or it would be claimed again.

@@ -123,6 +123,32 @@ describe.each([
   })
 })
 
+test('of many that end at once others are told through one channel, though nobody listens here', async () => {
+  const opened: string[] = []
+  vi.stubGlobal(
+    'BroadcastChannel',
+    class extends BroadcastChannel {
+      constructor(name: string) {
+        super(name)
+        opened.push(name)
+      }
+    },
+  )
+  const storage = new MemoryAdapter()
+  const outbox = new Outbox(new Queue<OutboxPayload>('outbox', { storage }))
+  const own = (): number => opened.filter((name) => name.startsWith('quayside-outbox:')).length
+  for (let i = 0; i < 100; i++) await outbox.store('https://app.example', post(String(i)))
+  const other = new Outbox(new Queue<OutboxPayload>('outbox', { storage }))
+  const told: unknown[] = []
+  const unwatch = other.watch(({ type, id }) => type === 'cancelled' && told.push(id))
+  const before = own()
+  expect(await outbox.clear()).toBe(100)
+  expect(own() - before).toBe(1)
+  await expect.poll(() => new Set(told).size).toBe(100)
+  expect(told).toHaveLength(100)
+  unwatch()
+})
+
 test('the storage is not asked while nobody listens, nor in a page, where the channel tells all', async () => {
   const { origin } = await serve(byBody)
   vi.stubGlobal('BroadcastChannel', undefined)

@@ -452,6 +452,44 @@ describe('triggers', () => {
     await stop()
   })
 
+  test('pagehide: what is under way is given up, so that nobody sends it beside whoever has it next', async () => {
+    const target = page()
+    const signals: AbortSignal[] = []
+    const { outbox, told } = setUpOutbox({
+      fetch: (_, { signal }) => {
+        signals.push(signal!)
+        // As what began while a page was being left goes on in Firefox.
+        return new Promise((_resolve, reject) =>
+          signal!.addEventListener('abort', () => reject(signal!.reason as Error)),
+        )
+      },
+    })
+    const stop = outbox.start()
+    await outbox.store('https://app.example', post('1'))
+    await told('sending')
+    await expect.poll(() => signals.length).toBe(1)
+    target.dispatchEvent(new Event('pagehide'))
+    expect(await told('retrying')).toMatchObject({
+      reason: expect.stringMatching(/^no answer: .*the page was left/) as string,
+    })
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true])
+    await stop()
+  })
+
+  test('pagehide: what could not be stored goes on', async () => {
+    const target = page()
+    const { origin, bodies } = await serve()
+    const { outbox } = setUpOutbox({
+      maxBodyBytes: 1,
+      fetch: (request, init) => {
+        target.dispatchEvent(new Event('pagehide'))
+        return fetch(request, init)
+      },
+    })
+    expect(stateOf(await outbox.fetch(origin, post('too long')))).toBe('unstored')
+    expect(bodies()).toEqual(['too long'])
+  })
+
   test('are let go of when it stops', async () => {
     const target = page()
     const { origin, arrived } = await serve()
