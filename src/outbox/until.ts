@@ -19,21 +19,37 @@ export async function until(
 ): Promise<void> {
   let now = clock.now()
   let end = now + waitMs
+  let isHinted = false
+  let rests = false
   let wake = (): void => undefined
-  const stops = [watch(queue, () => wake()), onceAborted(signal, () => wake())]
+  const sleep = async (ms: number): Promise<void> => {
+    if (signal?.aborted || ms <= 0) return
+    const woken = new Promise<void>((resolve) => (wake = resolve))
+    const timer = clock.setTimeout(wake, ms)
+    await woken
+    clock.clearTimeout(timer)
+  }
+  const hint = (): void => {
+    isHinted = true
+    if (!rests) wake()
+  }
+  const stops = [watch(queue, hint), onceAborted(signal, () => wake())]
   try {
     for (;;) {
       throwIfAborted(signal)
       // What changes while it looks has it look again.
-      const woken = new Promise<void>((resolve) => (wake = resolve))
+      isHinted = false
+      const before = clock.now()
       if (await isSo()) return
       // A clock that is set back makes no wait longer.
       end -= Math.max(0, now - (now = clock.now()))
-      const leftMs = end - now
-      if (leftMs <= 0) return
-      const timer = clock.setTimeout(wake, Math.min(LOOK_MS, leftMs))
-      await woken
-      clock.clearTimeout(timer)
+      const mostMs = Math.min(LOOK_MS, end - now)
+      if (mostMs <= 0) return
+      // A busy queue hints all the time: as long as it looks it leaves others alone.
+      rests = true
+      await sleep(Math.min(now - before, mostMs))
+      rests = false
+      if (!isHinted) await sleep(mostMs)
     }
   } finally {
     for (const stop of stops) stop()

@@ -30,7 +30,10 @@ export interface Source<S> {
   readonly clock: Clock
 }
 
-/** After a read nothing is read for so long, in ms: two tabs still show the same within 100 ms. */
+/**
+ * After a read nothing is read for so long, in ms: two tabs still show the same within 100 ms. Of much that waits it is as long as the
+ * read took, because who sends it needs the storage too.
+ */
 const PAUSE_MS = 30
 const RETRY_MS = 1000
 
@@ -57,6 +60,7 @@ export function live<S extends object>({ initial, watch, read, clock }: Source<S
     clock.clearTimeout(timer)
     busy = true
     again = false
+    const before = clock.now()
     let againInMs: number | undefined
     let next: S & Loaded
     try {
@@ -76,7 +80,7 @@ export function live<S extends object>({ initial, watch, read, clock }: Source<S
     }
     // The timers of a page that is hidden are a second late.
     if (isHidden()) void nextTurn().then(rested)
-    else later(PAUSE_MS, rested)
+    else later(Math.max(PAUSE_MS, Math.min(clock.now() - before, RETRY_MS)), rested)
   }
   const changed = (): void => {
     if (busy) again = true
