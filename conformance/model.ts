@@ -494,7 +494,7 @@ export class Model {
         attempts: [0],
         from: due,
         due,
-        error: undefined,
+        error: { text: undefined },
         redriven: true,
         mustBeDead: false,
         deadUntil: Infinity,

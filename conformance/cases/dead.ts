@@ -86,7 +86,7 @@ export const dead: Section = {
       },
     },
     {
-      name: 'redriven, come again from their first attempt on',
+      name: 'redriven, come again from their first attempt on, which knows nothing of those before',
       async run(t) {
         const q = await t.open()
         await q.send('a')
@@ -98,7 +98,11 @@ export const dead: Section = {
         await q.retry(letter!)
         await q.count({ dead: 0, ready: 1 }, 'counts after the redrive')
         const first = await q.takeOne({ maxAttempts: 2 })
-        equal([first.id, first.attempt], [letter!.id, 1], 'id and attempt')
+        equal(
+          [first.id, first.attempt, first.lastError],
+          [letter!.id, 1, undefined],
+          'id, attempt and last error',
+        )
         await q.retry(first)
         equal((await q.takeOne({ maxAttempts: 2 })).attempt, 2, 'the attempt after it')
       },

@@ -271,6 +271,7 @@ export function redrive(book: Book, place: Place, due: number): void {
   // A later message of its id may have ended.
   if (kept?.message === message) forgetKept(kept)
   place.attempt = 0
+  place.error = undefined
   const more = moreOf(place)
   more.reason = more.deadAt = undefined
   more.expires = Infinity

@@ -336,7 +336,7 @@ export async function redrive(book: Book, group: Group, place: Place, due: numbe
   if (place.lane !== undefined) await book.lane(place.lane)
   place.attempt = 0
   place.reason = place.deadAt = place.receipt = place.message = place.id = place.stopped = place.x = undefined
-  place.lapses = undefined
+  place.lapses = place.error = undefined
   place.redriven = true
   place.due = due
   if (key !== undefined) {
