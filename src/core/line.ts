@@ -128,15 +128,19 @@ export class Line {
     return false
   }
 
-  /** For whom to claim now: those who wait longest, some at least, and all who want to know. */
+  /**
+   * For whom to claim now: those who wait longest, some at least, and all who want to know, also those for whom one claim has no
+   * room. Where it finds less than it has room for, there is nothing for them either.
+   */
   take(maxBatch: number): readonly Share[] {
     const shares: Share[] = []
     let left = maxBatch
     const add = (seats: Set<Seat>, most: number): void => {
       for (const seat of seats) {
-        if (shares.length >= most || left <= 0) return
-        const count = Math.min(seat.wants(), left)
-        if (count > 0) {
+        if (shares.length >= most) return
+        const wanted = seat.wants()
+        if (wanted > 0) {
+          const count = Math.min(wanted, left)
           left -= count
           seat.riding = true
           shares.push({ seat, count })

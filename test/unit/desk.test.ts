@@ -57,6 +57,39 @@ describe('many who receive', () => {
     }
   })
 
+  test.each([
+    { handlers: 'one message at a time', before: 'run' },
+    { handlers: 'batches', before: 'run' },
+    { handlers: 'one message at a time', before: 'together' },
+  ])(
+    'are answered, though a loop of $handlers has room for more than one claim takes ($before)',
+    async ({ handlers, before }) => {
+      const { storage, queue, producer } = setUp<string>({ guarantees: { maxBatch: 10 } })
+      const consumer = queue.createConsumer()
+      const got: string[] = []
+      const running =
+        handlers === 'batches'
+          ? consumer.run(() => undefined, { concurrency: 4, batch: { size: 5 } })
+          : consumer.run(({ payload }) => void got.push(payload), { concurrency: 10 })
+      if (before === 'run') await settle()
+      const received = consumer.receive()
+      const batch = consumer.receiveBatch(20, { waitMs: 1000 })
+      const drained = consumer.drain(() => undefined, { concurrency: 10 })
+      await settle()
+      expect(await isPending(received)).toBe(false)
+      expect(await received).toBeUndefined()
+      expect(await isPending(drained)).toBe(false)
+      expect(await isPending(batch)).toBe(true)
+      const claims = storage.count('claim')
+      for (const payloads of [1, 2, 3]) await producer.sendBatch(Array(10).fill({ payload: `${payloads}` }))
+      await settle()
+      expect((await batch).length).toBeGreaterThan(0)
+      expect(storage.count('claim') - claims).toBeLessThan(8)
+      await queue.close()
+      await running
+    },
+  )
+
   test('with one signal leave it one listener', async () => {
     const { queue, consumer } = setUp<number>()
     const stop = new AbortController()
