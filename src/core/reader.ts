@@ -111,12 +111,12 @@ export class Reader<T> {
 
   /** Takes in what became of a settlement. Answers whether it was stale. */
   note(lease: Lease | undefined, settlement: Settlement, { status, receipt }: SettleResult): boolean {
-    if (receipt !== undefined && lease !== undefined) lease.receipt = receipt
+    if (receipt !== undefined) this.desk.renewed(lease, settlement, receipt)
     if (status === 'stale') return true
     const { kind } = settlement
     if (kind === 'extend') {
       const { leaseMs } = settlement
-      this.desk.extended(lease, settlement.receipt, receipt, this.context.now() + leaseMs, leaseMs)
+      this.desk.extended(lease, receipt ?? settlement.receipt, this.context.now() + leaseMs, leaseMs)
     } else {
       if (kind !== 'park') this.context.activity?.count(kind === 'ack' ? 'acked' : 'failed', 1)
       lease?.onEnd?.(settlement)

@@ -1,6 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import {
   type ClaimRequest,
+  type Consumer,
   type HandlerContext,
   type Message,
   Queue,
@@ -577,6 +578,69 @@ describe('the lease', () => {
     expect((await queue.stats()).groups['default']).toMatchObject({ acked: 1, leased: 0 })
     stop.abort()
     await running
+  })
+})
+
+describe('where the storage makes a new receipt when a lease is extended, the message stays in hand', () => {
+  async function handled(by: (message: Message<string>, consumer: Consumer<string>) => unknown): Promise<{
+    readonly all: ReturnType<typeof setUp<string>>
+    readonly job: Deferred<void>
+    readonly signal: AbortSignal
+    readonly running: Promise<void>
+  }> {
+    const all = setUp<string>()
+    renewReceipts(all.storage)
+    const consumer = all.queue.createConsumer('default', { leaseMs: 1000 })
+    const job = defer<void>()
+    let signal: AbortSignal | undefined
+    const running = consumer.run(
+      async (message, context) => {
+        signal = context.signal
+        await by(message, consumer)
+        await job.promise
+      },
+      { signal: stopper().signal },
+    )
+    await all.producer.send('x')
+    await settle()
+    return { all, job, signal: signal!, running }
+  }
+
+  const acked = { acked: 1, failed: 0, leased: 0, ready: 0 }
+
+  test('also if its handler did that with the old one', async () => {
+    const { all, job, signal } = await handled((message, consumer) => consumer.extend(message.receipt, 1000))
+    await all.clock.advance(5000)
+    expect(signal.aborted).toBe(false)
+    job.resolve()
+    await settle()
+    expect((await all.queue.stats()).groups['default']).toMatchObject(acked)
+  })
+
+  test.each(['settle', 'extend'] as const)('also if it %ss while its loop does that', async (verb) => {
+    const extending = defer<void>()
+    const { all, job, signal } = await handled(async (message) => {
+      await extending.promise
+      await (verb === 'extend' ? message.extend(1000) : undefined)
+    })
+    const { before } = all.storage
+    const answer = defer<void>()
+    let first = true
+    all.storage.before = async (call) => {
+      before!(call)
+      if (!first || call.verb !== 'settle') return
+      first = false
+      extending.resolve()
+      if (verb === 'settle') job.resolve()
+      await answer.promise
+    }
+    await all.clock.advance(500)
+    answer.resolve()
+    await all.clock.advance(5000)
+    expect(signal.aborted).toBe(false)
+    job.resolve()
+    await settle()
+    expect((await all.queue.stats()).groups['default']).toMatchObject(acked)
   })
 })
 
