@@ -127,8 +127,9 @@ export class Book {
   /** The first of all gets what was sent before anybody listened. */
   startGroup(name: string, from: GroupStart['from']): Group {
     const isLatest = from === 'latest' && this.groups.length > 0
+    const taken = new Set(this.groups.map((group) => group.number))
     let number = 0
-    while (this.groups.some((group) => group.number === number)) number++
+    while (taken.has(number)) number++
     const others = isLatest ? this.entries.size : 0
     const group = new Group(name, number, newToken(), isLatest, isLatest ? this.ties : 0, others)
     this.groups.push(group)

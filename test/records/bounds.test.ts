@@ -130,6 +130,15 @@ test('a new group meets lanes some at a time, and all lanes have their turns', a
   expect(taken).toBe(MANY)
 })
 
+test('to make a group costs about the same for each that is there', async () => {
+  const { q } = await open()
+  for (let i = 0; i < 4; i++) {
+    const groups = Array.from({ length: 500 }, (_, k) => ({ name: `group-${i}-${k}` }))
+    await dearest(() => q.claim({ group: 'g', limit: 0, leaseMs: 1, maxAttempts: 3, groups }))
+  }
+  expect(Object.keys((await q.stats()).groups)).toHaveLength(2001)
+})
+
 test('lanes that are empty leave nothing behind', async () => {
   const { q } = await open()
   await send(q, (i) => ({ lane: `lane-${i % 1000}` }))
