@@ -146,7 +146,7 @@ export interface ClaimRequest {
   readonly deadForMs?: number | undefined
   /**
    * The next of the ordering key of a message that this claim, or any other step before the next claim of the group, finds dead
-   * is parked: see {@link DeadSettlement.parksNext}.
+   * is parked: see {@link DeadSettlement.parksNext}. A claim that changes nothing else may leave other steps to what the one before said.
    */
   readonly parksNext?: boolean | undefined
   /** What the lanes may do. Default: no limits, a weight of 1. */

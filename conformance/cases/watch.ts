@@ -62,6 +62,31 @@ export const watch: Section = {
       },
     },
     {
+      name: 'is silent where claims find nothing, also where what they are to do with dead letters differs',
+      async run(t) {
+        const here = await t.open()
+        if (here.storage.watch === undefined) return
+        const there = await t.open()
+        const turns = async (): Promise<void> => {
+          await here.takes([], 'at first')
+          const { parking = true } = t.guarantees
+          await there.takes([], 'in other terms', { deadForMs: t.s(60), parksNext: parking })
+        }
+        await turns()
+        await breathe()
+        let calls = 0
+        const stop = here.storage.watch(() => calls++)
+        // What the first of them have still to tell.
+        await soon(() => false)
+        const before = calls
+        for (let i = 0; i < TRIES; i++) await turns()
+        await soon(() => calls > before)
+        stop()
+        // Those who wait would claim each time, and so wake each other without end.
+        equal(calls, before, 'calls')
+      },
+    },
+    {
       name: 'is silent once it is stopped, and stopping twice is no error',
       async run(t) {
         const q = await t.open()

@@ -43,11 +43,9 @@ export function claim(work: Work, group: Group, request: ClaimRequest): ClaimRes
   if (group.row.joining !== undefined) return { deliveries: [], nextInMs: 0, settled, position }
   const { deadForMs, parksNext = false } = request
   const { row } = group
-  if (row.deadForMs !== deadForMs || (row.parksNext ?? false) !== parksNext) {
-    row.deadForMs = deadForMs
-    row.parksNext = parksNext
-    group.changed = true
-  }
+  // Stored with what else changes: for these alone, claims in different terms would wake each other without end.
+  row.deadForMs = deadForMs
+  row.parksNext = parksNext
   const isSwept = sweepReaped(work)
   const taking = new Taking(group, request)
   const { until, isOut, probing } = groupState(group)
