@@ -584,14 +584,14 @@ describe('the lease', () => {
 describe('where the storage makes a new receipt when a lease is extended, the message stays in hand', () => {
   async function handled(by: (message: Message<string>, consumer: Consumer<string>) => unknown): Promise<{
     readonly all: ReturnType<typeof setUp<string>>
-    readonly job: Deferred<void>
+    readonly job: Deferred
     readonly signal: AbortSignal
     readonly running: Promise<void>
   }> {
     const all = setUp<string>()
     renewReceipts(all.storage)
     const consumer = all.queue.createConsumer('default', { leaseMs: 1000 })
-    const job = defer<void>()
+    const job = defer()
     let signal: AbortSignal | undefined
     const running = consumer.run(
       async (message, context) => {
@@ -618,13 +618,13 @@ describe('where the storage makes a new receipt when a lease is extended, the me
   })
 
   test.each(['settle', 'extend'] as const)('also if it %ss while its loop does that', async (verb) => {
-    const extending = defer<void>()
+    const extending = defer()
     const { all, job, signal } = await handled(async (message) => {
       await extending.promise
       await (verb === 'extend' ? message.extend(1000) : undefined)
     })
     const { before } = all.storage
-    const answer = defer<void>()
+    const answer = defer()
     let first = true
     all.storage.before = async (call) => {
       before!(call)
