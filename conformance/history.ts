@@ -307,7 +307,6 @@ class History {
         this.#say(`settle by ${step.view} in ${group} ${show(settlements)}`)
         const results = await (await this.#view(step.view)).settle(group, settlements)
         this.#answer(results)
-        for (const { receipt } of results) if (receipt !== undefined) this.#learn(receipt, group)
         this.#model.settle(group, settlements, results)
         return
       }
@@ -397,10 +396,8 @@ class History {
       const result = await view.claim(request)
       this.#answer(result)
       if (filter !== undefined) this.#positions.set(filter, result.position)
-      const { deliveries, nextInMs, settled = [] } = result
-      for (const { receipt } of [...deliveries, ...settled]) {
-        if (receipt !== undefined) this.#learn(receipt, request.group)
-      }
+      const { deliveries, nextInMs } = result
+      for (const { receipt } of deliveries) this.#learn(receipt, request.group)
       this.#model.claim(request, result)
       if (deliveries.length > 0 || nextInMs !== 0) return
       request = { ...request, settle: undefined, groups: undefined, inHand: undefined }

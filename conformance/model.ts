@@ -410,7 +410,7 @@ export class Model {
   settle(name: string, settlements: readonly Settlement[], results: readonly SettleResult[]): void {
     equal(results.length, settlements.length, 'results of settlements')
     for (const [i, settlement] of settlements.entries()) {
-      const { status, receipt } = results[i]!
+      const { status } = results[i]!
       const what = `${settlement.kind} in ${name} with ${show(settlement.receipt)}`
       const held = this.#receipts.get(settlement.receipt)
       const group = this.#groups.get(name)
@@ -434,7 +434,6 @@ export class Model {
       if (status !== 'settled') continue
       standing.sure = true
       this.#apply(group, message, standing, settlement)
-      if (receipt !== undefined && settlement.kind === 'extend') this.#give(receipt, group, message, standing)
     }
   }
 
@@ -494,7 +493,8 @@ export class Model {
         attempts: [0],
         from: due,
         due,
-        error: { text: undefined },
+        // One that the redrive itself gives may be shown.
+        error: settlement.error === undefined ? { text: undefined } : undefined,
         redriven: true,
         mustBeDead: false,
         deadUntil: Infinity,

@@ -274,11 +274,10 @@ export class View {
     await this.#settles([{ receipt: receipt!, kind: 'dead', reason, error, deadForMs }])
   }
 
-  /** Extends a lease. Must settle. Answers with the delivery under the receipt that holds from now on. */
+  /** Extends a lease. Must settle. Answers with the delivery, whose receipt goes on. */
   async extend(delivery: Delivery, leaseMs: number): Promise<Delivery> {
-    const { receipt } = delivery
-    const [result] = await this.#settles([{ receipt, kind: 'extend', leaseMs }])
-    return { ...delivery, receipt: result!.receipt ?? receipt }
+    await this.#settles([{ receipt: delivery.receipt, kind: 'extend', leaseMs }])
+    return delivery
   }
 
   /** One page. */

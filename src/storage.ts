@@ -238,7 +238,7 @@ export type Settlement =
       readonly data?: string | undefined
     }
   /**
-   * Lease it for `leaseMs` from now. `progress`: how far its handler is, shown as its {@link Outcome} while it is leased if
+   * Lease it for `leaseMs` from now, under the same receipt. `progress`: how far its handler is, shown as its {@link Outcome} while it is leased if
    * the message has `keepMs`; {@link MAX_RESULT_BYTES} at most.
    */
   | {
@@ -277,8 +277,6 @@ export type DeadReason = 'exhausted' | 'expired' | 'rejected' | 'unreadable'
 /** `stale`: the receipt's lease is over and the message went to somebody else or is gone; nothing was changed. */
 export interface SettleResult {
   readonly status: 'settled' | 'stale'
-  /** The receipt that holds from now on, where an `extend` made a new one. Otherwise the old one goes on. */
-  readonly receipt?: string | undefined
 }
 
 /**
@@ -629,6 +627,7 @@ export interface QueueStorage {
   /**
    * Calls `listener` when anything changed, in this or in another context; returns a function that stops it.
    * What it says besides is what the storage knows of it: {@link Hint}. A hint: it may be late, spurious or lost, so whoever waits also looks again after `nextInMs`, and now and then without.
+   * A claim that finds nothing and changes nothing calls none: those who wait would claim again, and so on without end.
    * The same listener given twice is two watches. Absent where the storage cannot tell.
    */
   watch?(listener: (hint?: Hint) => void): () => void

@@ -116,7 +116,7 @@ export class ShardedView implements QueueStorage {
     // A shard knows its own leases only: that which ends first. What was extended just now is in hand as well.
     const held = new Map<number, string>()
     const extended = rest.flatMap(({ kind, receipt }, i) =>
-      kind === 'extend' && others[i]!.status === 'settled' ? (others[i]!.receipt ?? receipt) : [],
+      kind === 'extend' && others[i]!.status === 'settled' ? receipt : [],
     )
     for (const receipt of [...extended, ...inHand]) {
       const [shard, own] = unmark(receipt, count) ?? []
@@ -162,7 +162,7 @@ export class ShardedView implements QueueStorage {
     if (failures.size > 0 && deliveries.length === 0 && settle.length === 0)
       throw failures.values().next().value
     if (failures.size > 0 || late) nextInMs = 0
-    const results = [others.values(), marked(start, ownSettled).values()]
+    const results = [others.values(), ownSettled.values()]
     const settled = settle.map((one) => results[own.includes(one) ? 1 : 0]!.next().value!)
     return { deliveries, nextInMs, settled: given && settled, position: positions?.text, late }
   }
@@ -204,7 +204,7 @@ export class ShardedView implements QueueStorage {
     return await this.#spread(
       settlements,
       ({ receipt }) => unmark(receipt, count)?.[0],
-      async (shard, part, i) => marked(i, await shard.settle(group, unmarked(part, count))),
+      (shard, part) => shard.settle(group, unmarked(part, count)),
       { status: 'stale' },
     )
   }

@@ -443,6 +443,9 @@ if a.row.parksNext and b.key then
 F.ar(a,b)
 end
 F.bk(a,i,b)
+if j.lease then
+a.row.failed=a.row.failed+1
+end
 local bI=j.parked and j.parked.reason or j.error
 F.R(a,b,j.attempt or 0,'expired',bI,a.row.deadFor)
 end
@@ -3896,7 +3899,7 @@ return table.concat(W)
 `,
   },
   claim: {
-    sha: '5001fc10e6077c1199882656046dc4e28bab958e',
+    sha: 'bf9877e60d611f9e8e0ef28567d4bdd839f2f844',
     text: `#!lua flags=allow-oom
 
 ` + rows + log + store + leases + places + moves + ids + expire + group + settling + `

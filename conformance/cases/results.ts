@@ -503,7 +503,6 @@ export const results: Section = {
           progress: '50 %',
         })
         equal(result?.status, 'settled', 'status')
-        held = { ...held, receipt: result?.receipt ?? held.receipt }
         const running = await q.result(id!)
         t.isNow(running?.at, 'at')
         equal({ ...running, at: 0 }, { status: 'running', progress: '50 %', at: 0 }, 'the outcome')
@@ -524,14 +523,9 @@ export const results: Section = {
         const [id] = await q.send({ body: 'a', keepMs: t.s(60) })
         for (const end of ['retry', 'lost', 'again'] as const) {
           const held = await q.takeOne({ leaseMs: t.s(10) })
-          const [result] = await q.settle({
-            receipt: held.receipt,
-            kind: 'extend',
-            leaseMs: t.s(10),
-            progress: end,
-          })
+          await q.settle({ receipt: held.receipt, kind: 'extend', leaseMs: t.s(10), progress: end })
           equal((await q.result(id!))?.status, 'running', 'status')
-          if (end === 'retry') await q.retry({ receipt: result?.receipt ?? held.receipt })
+          if (end === 'retry') await q.retry(held)
           else await t.advance(t.s(10))
           if (end === 'again') await q.takeOne()
           equal(await q.result(id!), undefined, `after: ${end}`)

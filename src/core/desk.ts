@@ -308,14 +308,6 @@ export class Desk<T> implements GroupDesk {
     }
   }
 
-  /** The storage made a new receipt. Nobody who has the old one, or was to settle with it, need know. */
-  renewed(lease: Lease | undefined, { receipt: before }: Settlement, receipt: string): void {
-    if (lease !== undefined) lease.receipt = receipt
-    else for (const hand of this.#hands) if (hand.lease.receipt === before) hand.lease.receipt = receipt
-    for (const { settlements } of this.#units)
-      for (const one of settlements) if (one.receipt === before) Object.assign(one, { receipt })
-  }
-
   release(hand: Hand<T>): void {
     this.#hands.delete(hand)
     if (this.#hands.size > 0) return
@@ -605,7 +597,7 @@ export class Desk<T> implements GroupDesk {
     return show('settle', step.units, () => show('extend', step.hands, call))
   }
 
-  #done({ at, units, hands, settlements, shares, line, limit, groups }: Step<T>, answer: Answer): void {
+  #done({ at, units, hands, shares, line, limit, groups }: Step<T>, answer: Answer): void {
     if (this.#failures > 0) for (const seat of this.#seats) seat.recovered?.()
     this.#failures = this.#retryAt = 0
     this.#context.made(groups)
@@ -616,7 +608,7 @@ export class Desk<T> implements GroupDesk {
       unit.settled(unit.unsure ? results.map(sure) : results, from)
       from += unit.settlements.length
     }
-    if (hands.length > 0) this.#noteExtended(hands, settlements.slice(from), results.slice(from), at)
+    if (hands.length > 0) this.#noteExtended(hands, results.slice(from), at)
     if (units.length > 0) for (const other of this.#lines) if (other !== line) other.stir()
     if (line === undefined) return
     const { deliveries, nextInMs, position, late } = claimed!
@@ -633,22 +625,14 @@ export class Desk<T> implements GroupDesk {
     return this.#context.watches ? LOOK_MS : POLL_MS
   }
 
-  #noteExtended(
-    hands: readonly Hand<T>[],
-    settlements: readonly Settlement[],
-    results: readonly SettleResult[],
-    at: number,
-  ): void {
+  #noteExtended(hands: readonly Hand<T>[], results: readonly SettleResult[], at: number): void {
     this.reorder()
     for (const [i, hand] of hands.entries()) {
-      const { status, receipt } = results[i]!
       const { lease } = hand
-      if (status === 'stale') {
-        // Unless it was extended by hand in the same step, of which came another receipt.
-        if (this.#hands.has(hand) && lease.receipt === settlements[i]!.receipt) this.#lose(hand)
+      if (results[i]!.status === 'stale') {
+        if (this.#hands.has(hand)) this.#lose(hand)
         continue
       }
-      if (receipt !== undefined) this.renewed(lease, settlements[i]!, receipt)
       lease.until = at + hand.leaseMs
       hand.renewAt = at + hand.leaseMs / 2
       if (this.#hands.has(hand)) this.#renewAt = Math.min(this.#renewAt, hand.renewAt)

@@ -56,7 +56,7 @@ export interface RejectOptions extends SettleOptions {
 
 /** The lease of a message, as its consumer sees it. */
 export interface Lease {
-  receipt: string
+  readonly receipt: string
   until: number
   /** Its consumer was told how it ends, or it is lost: what a handler makes of the message does not matter any more. */
   settled: boolean
@@ -199,7 +199,7 @@ export interface Ticket extends Attempts {
   readonly receipt: string
 }
 
-export function receiptOf(receipt: string, { attempt, maxAttempts }: Attempts): string {
+function receiptOf(receipt: string, { attempt, maxAttempts }: Attempts): string {
   return `${attempt}/${maxAttempts}/${receipt}`
 }
 

@@ -110,13 +110,12 @@ export class Reader<T> {
   }
 
   /** Takes in what became of a settlement. Answers whether it was stale. */
-  note(lease: Lease | undefined, settlement: Settlement, { status, receipt }: SettleResult): boolean {
-    if (receipt !== undefined) this.desk.renewed(lease, settlement, receipt)
+  note(lease: Lease | undefined, settlement: Settlement, { status }: SettleResult): boolean {
     if (status === 'stale') return true
     const { kind } = settlement
     if (kind === 'extend') {
       const { leaseMs } = settlement
-      this.desk.extended(lease, receipt ?? settlement.receipt, this.context.now() + leaseMs, leaseMs)
+      this.desk.extended(lease, settlement.receipt, this.context.now() + leaseMs, leaseMs)
     } else {
       if (kind !== 'park') this.context.activity?.count(kind === 'ack' ? 'acked' : 'failed', 1)
       lease?.onEnd?.(settlement)

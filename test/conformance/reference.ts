@@ -349,11 +349,12 @@ class View implements QueueStorage {
     this.#isAdapterClosed = isAdapterClosed
   }
 
-  async #run<T>(verb: () => T): Promise<T> {
+  /** @param isTold Whether that is told to those who watch. */
+  async #run<T>(verb: () => T, isTold: () => boolean = () => true): Promise<T> {
     if ((this.#closed || this.#isAdapterClosed()) && this.#flaw !== 'goes on after it was closed')
       throw closed()
     const result = verb()
-    this.#queue.changed(this)
+    if (isTold()) this.#queue.changed(this)
     return result
   }
 
@@ -391,7 +392,12 @@ class View implements QueueStorage {
       await Promise.resolve()
       return await this.#run(() => this.#queue.claim(request, seen))
     }
-    return await this.#run(() => this.#queue.claim(request))
+    const counts = (): string => JSON.stringify(this.#queue.stats())
+    const before = counts()
+    return await this.#run(
+      () => this.#queue.claim(request),
+      () => counts() !== before,
+    )
   }
 
   settle(group: string, settlements: readonly Settlement[]): Promise<SettleResult[]> {

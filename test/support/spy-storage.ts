@@ -1,13 +1,4 @@
-import type {
-  ClaimRequest,
-  ClaimResult,
-  Guarantees,
-  Hint,
-  QueueStorage,
-  SettleResult,
-  Settlement,
-  StorageAdapter,
-} from '../../src/index.ts'
+import type { Guarantees, Hint, QueueStorage, StorageAdapter } from '../../src/index.ts'
 
 export type Verb = Exclude<keyof QueueStorage, 'watch'> | 'open' | 'closeAll'
 
@@ -137,34 +128,4 @@ export class SpyStorage implements StorageAdapter {
     const result = stub === undefined ? await run() : ((await stub(...args)) as R)
     return this.after === undefined ? result : ((await this.after(call, result)) as R)
   }
-}
-
-/**
- * Makes of a storage whose receipts go on one whose `extend` makes a new receipt each time and revokes the one before.
- * For one message at a time. Answers with a function that says how many it made.
- */
-export function renewReceipts(storage: SpyStorage): () => number {
-  let renewals = 0
-  let real = ''
-  let current = ''
-  storage.before = ({ verb, args }) => {
-    const settlements =
-      verb === 'settle' ? args[1] : verb === 'claim' ? (args[0] as ClaimRequest).settle : undefined
-    for (const settlement of (settlements ?? []) as { receipt: string }[]) {
-      settlement.receipt = settlement.receipt === current ? real : 'revoked'
-    }
-  }
-  storage.after = ({ verb, args }, result) => {
-    if (verb === 'claim') {
-      const [delivery] = (result as ClaimResult).deliveries
-      if (delivery !== undefined) real = current = delivery.receipt
-    }
-    if (verb !== 'settle') return result
-    return (result as SettleResult[]).map((one, i) => {
-      if ((args[1] as readonly Settlement[])[i]!.kind !== 'extend') return one
-      current = `renewed-${++renewals}`
-      return { ...one, receipt: current }
-    })
-  }
-  return () => renewals
 }

@@ -1,7 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import {
   type ClaimRequest,
-  type Consumer,
   type HandlerContext,
   type Message,
   Queue,
@@ -10,7 +9,7 @@ import {
 import { MemoryAdapter } from '../../src/records/memory.ts'
 import { ManualClock } from '../../src/testing/index.ts'
 import { settle } from '../support/settle.ts'
-import { SpyStorage, renewReceipts } from '../support/spy-storage.ts'
+import { SpyStorage } from '../support/spy-storage.ts'
 import { type Deferred, defer, expectCode, isPending, setUp, thrownBy } from '../support/set-up.ts'
 
 const HOUR = 3_600_000
@@ -541,106 +540,6 @@ describe('the lease', () => {
     rest.resolve()
     stop.abort()
     await running
-  })
-
-  test('where an extension by the receipt makes a new one, it goes on with that', async () => {
-    const { storage, clock, queue, producer } = setUp<string>()
-    const consumer = queue.createConsumer('default', { leaseMs: 1000 })
-    const stop = stopper()
-    renewReceipts(storage)
-    const { handler, started, contexts, jobs } = manualHandler<string>()
-    const running = consumer.run(handler, { signal: stop.signal })
-    await producer.send('x')
-    await settle()
-    await consumer.extend(started[0]!.receipt, 1000)
-    await clock.advance(5000)
-    expect(contexts[0]!.signal.aborted).toBe(false)
-    jobs[0]!.resolve(0)
-    await settle()
-    expect((await queue.stats()).groups['default']).toMatchObject({ acked: 1, leased: 0 })
-    stop.abort()
-    await running
-  })
-
-  test('where a renewal makes a new receipt, the ack comes with the new one', async () => {
-    const { storage, clock, queue, producer } = setUp<string>()
-    const consumer = queue.createConsumer('default', { leaseMs: 1000 })
-    const stop = stopper()
-    const renewals = renewReceipts(storage)
-    const { handler, contexts, jobs } = manualHandler<string>()
-    const running = consumer.run(handler, { signal: stop.signal })
-    await producer.send('x')
-    await clock.advance(5000)
-    expect(renewals()).toBe(10)
-    expect(contexts[0]!.signal.aborted).toBe(false)
-    jobs[0]!.resolve(0)
-    await settle()
-    expect((await queue.stats()).groups['default']).toMatchObject({ acked: 1, leased: 0 })
-    stop.abort()
-    await running
-  })
-})
-
-describe('where the storage makes a new receipt when a lease is extended, the message stays in hand', () => {
-  async function handled(by: (message: Message<string>, consumer: Consumer<string>) => unknown): Promise<{
-    readonly all: ReturnType<typeof setUp<string>>
-    readonly job: Deferred
-    readonly signal: AbortSignal
-    readonly running: Promise<void>
-  }> {
-    const all = setUp<string>()
-    renewReceipts(all.storage)
-    const consumer = all.queue.createConsumer('default', { leaseMs: 1000 })
-    const job = defer()
-    let signal: AbortSignal | undefined
-    const running = consumer.run(
-      async (message, context) => {
-        signal = context.signal
-        await by(message, consumer)
-        await job.promise
-      },
-      { signal: stopper().signal },
-    )
-    await all.producer.send('x')
-    await settle()
-    return { all, job, signal: signal!, running }
-  }
-
-  const acked = { acked: 1, failed: 0, leased: 0, ready: 0 }
-
-  test('also if its handler did that with the old one', async () => {
-    const { all, job, signal } = await handled((message, consumer) => consumer.extend(message.receipt, 1000))
-    await all.clock.advance(5000)
-    expect(signal.aborted).toBe(false)
-    job.resolve()
-    await settle()
-    expect((await all.queue.stats()).groups['default']).toMatchObject(acked)
-  })
-
-  test.each(['settle', 'extend'] as const)('also if it %ss while its loop does that', async (verb) => {
-    const extending = defer()
-    const { all, job, signal } = await handled(async (message) => {
-      await extending.promise
-      await (verb === 'extend' ? message.extend(1000) : undefined)
-    })
-    const { before } = all.storage
-    const answer = defer()
-    let first = true
-    all.storage.before = async (call) => {
-      before!(call)
-      if (!first || call.verb !== 'settle') return
-      first = false
-      extending.resolve()
-      if (verb === 'settle') job.resolve()
-      await answer.promise
-    }
-    await all.clock.advance(500)
-    answer.resolve()
-    await all.clock.advance(5000)
-    expect(signal.aborted).toBe(false)
-    job.resolve()
-    await settle()
-    expect((await all.queue.stats()).groups['default']).toMatchObject(acked)
   })
 })
 

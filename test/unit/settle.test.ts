@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { type Message, Queue } from '../../src/index.ts'
-import { renewReceipts } from '../support/spy-storage.ts'
 import { type SetUp, expectCode, setUp, thrownBy } from '../support/set-up.ts'
 
 /** Sends messages and receives them. */
@@ -204,17 +203,6 @@ describe('extend', () => {
     await all.clock.advance(50_000)
     await message!.ack()
     expect(await group(all)).toMatchObject({ leased: 0, acked: 1 })
-  })
-
-  test('where the storage makes a new receipt of it, the new one is used from then on', async () => {
-    const all = setUp<string>()
-    const renewals = renewReceipts(all.storage)
-    const [message] = await deliver(all, 'x')
-    await message!.extend(1000)
-    await message!.extend(1000)
-    await message!.ack()
-    expect(renewals()).toBe(2)
-    expect(await group(all)).toMatchObject({ acked: 1 })
   })
 })
 

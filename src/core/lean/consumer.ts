@@ -25,7 +25,6 @@ import {
   type SettleOptions,
   type Settler,
   leaseOf,
-  receiptOf,
   settlerOf,
   staleError,
   ticketOf,
@@ -272,38 +271,26 @@ export class Consumer<T> implements Settler {
   }
 
   /**
-   * Keeps the message for `leaseMs` from now. Answers with the {@link Message.receipt} that holds from then on.
+   * Keeps the message for `leaseMs` from now. Answers with its {@link Message.receipt}, which stays as it was.
    *
    * @throws as {@link ack}
    */
   async extend(message: Settled<T>, leaseMs: number, options?: SettleOptions): Promise<string> {
     checkPositiveMs('extend', 'leaseMs', leaseMs)
     if (options !== undefined) checkOptions('extend', options, SETTLE_OPTIONS)
-    const renewed = await this.#settle(
-      'extend',
-      '',
-      [message],
-      (receipt) => ({ receipt, kind: 'extend', leaseMs }),
-      options,
-    )
-    if (typeof message === 'string') {
-      const ticket = ticketOf(message)!
-      return receiptOf(renewed ?? ticket.receipt, ticket)
-    }
-    return message.receipt
+    await this.#settle('extend', '', [message], (receipt) => ({ receipt, kind: 'extend', leaseMs }), options)
+    return typeof message === 'string' ? message : message.receipt
   }
 
-  /** Answers with the receipt that holds from now on, where the first of them got a new one. */
   #settle(
     name: Settling,
     batch: Batch,
     messages: readonly Settled<T>[],
     settlementOf: (receipt: string, attempts: Attempts) => Settlement,
     { signal }: SettleOptions = NO_OPTIONS,
-  ): Promise<string | undefined> {
+  ): Promise<void> {
     const { context } = this.#reader
-    const run = (): Promise<string | undefined> =>
-      this.#settleNow(name, name + batch, messages, settlementOf, signal)
+    const run = (): Promise<void> => this.#settleNow(name, name + batch, messages, settlementOf, signal)
     // What is none of its messages is refused below.
     const show = (): Message<T>[] => messages.filter((message) => this.#isOwn(message))
     return context.observe(name, this.group, batch !== '', show, run)
@@ -316,7 +303,7 @@ export class Consumer<T> implements Settler {
     messages: readonly Settled<T>[],
     settlementOf: (receipt: string, attempts: Attempts) => Settlement,
     signal: AbortSignal | undefined,
-  ): Promise<string | undefined> {
+  ): Promise<void> {
     const { context, desk } = this.#reader
     throwIfAborted(signal)
     const leases: Lease[] = []
@@ -335,7 +322,7 @@ export class Consumer<T> implements Settler {
       if (ticket === undefined) throw invalid(tried, FOREIGN, message)
       settlements.push(settlementOf(ticket.receipt, ticket))
     }
-    if (messages.length === 0) return Promise.resolve(undefined)
+    if (messages.length === 0) return Promise.resolve()
     // What was taken from its handler must not be settled by it before whoever took it has done so.
     if (gone === messages.length) throw staleError(tried, messages.map(idOf))
     if (context.isEnded) throw context.closedError(tried)
@@ -350,7 +337,7 @@ export class Consumer<T> implements Settler {
     return done === undefined ? this.#settleSoon(call, signal) : Promise.resolve(this.#noteAll(call, done, 0))
   }
 
-  #settleSoon(call: Call<T>, signal: AbortSignal | undefined): Promise<string | undefined> {
+  #settleSoon(call: Call<T>, signal: AbortSignal | undefined): Promise<void> {
     const { desk } = this.#reader
     return new Promise((resolve, reject) => {
       const unit: Unit<T> = {
@@ -379,17 +366,12 @@ export class Consumer<T> implements Settler {
   }
 
   /** Takes in what became of settlements. Throws if some were stale. */
-  #noteAll(
-    { tried, messages, settlements }: Call<T>,
-    results: readonly SettleResult[],
-    from: number,
-  ): string | undefined {
+  #noteAll({ tried, messages, settlements }: Call<T>, results: readonly SettleResult[], from: number): void {
     const stale = messages.filter((message, i) => {
       const lease = typeof message === 'string' ? undefined : leaseOf(message)
       return this.#reader.note(lease, settlements[i]!, results[from + i]!)
     })
     if (stale.length > 0) throw staleError(tried, stale.map(idOf), messages.length - stale.length)
-    return results[from]!.receipt
   }
 
   #isOwn(message: Settled<T>): message is Message<T> {

@@ -110,6 +110,10 @@ local function sweepExpired(settled)
           stopBehind(group, message)
         end
         remove(group, place, message)
+        -- A lease in a lane that has ended.
+        if side.lease then
+          group.row.failed = group.row.failed + 1
+        end
         local reported = side.parked and side.parked.reason or side.error
         bury(group, message, side.attempt or 0, 'expired', reported, group.row.deadFor)
       end
