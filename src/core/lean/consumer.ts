@@ -178,7 +178,7 @@ export class Consumer<T> implements Settler {
     try {
       if (options !== undefined) checkOptions('ack', options, ACK_OPTIONS)
       if (options?.result !== undefined) return this.#ackWith(message, options)
-      return this.#settle('ack', '', [message], ackOf, options) as Promise<void>
+      return this.#settle('ack', '', [message], ackOf, options)
     } catch (error) {
       return Promise.reject(error)
     }
